@@ -30,9 +30,19 @@ INSERT INTO minutes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     requests = requests + excluded.requests, active = max(active, excluded.active), peak = max(peak, excluded.peak)
 """
 _ADD_HOUR: Final = """
-INSERT INTO hours VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET minutes = min(minutes + 1, 60),
+INSERT INTO hours VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET minutes = minutes + 1,
     requests = requests + excluded.requests, active = active + excluded.active, peak = max(peak, excluded.peak)
 """
+
+
+#: Rows as this module writes them: SQLite keeps any value in any column, and a page that was overwritten may have any.
+_HOURS: Final = """
+SELECT at, minutes, requests, active FROM hours WHERE at >= ? AND at < ? AND minutes >= ? AND requests >= 0 AND active >= 0
+    AND typeof(minutes) = 'integer' AND typeof(requests) = 'integer' AND typeof(active) IN ('real', 'integer')
+    AND service = (SELECT id FROM services WHERE name = ?) ORDER BY at
+"""
+#: What SQLite raises; its words quote what it cannot read, which may be no text.
+_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 
 
 class ForecastStoreError(Exception):
@@ -70,7 +80,7 @@ class ForecastStore:
         self._ids: dict[str, int] = {}
         try:
             self._connection = self._opened()
-        except (sqlite3.Error, OSError) as error:
+        except (*_ERRORS, OSError) as error:
             raise ForecastStoreError(f"{path} cannot be used: {error}") from None
 
     def add(self, minute: int, rows: Iterable[Minute]) -> bool:
@@ -86,28 +96,30 @@ class ForecastStore:
                     connection.execute(_ADD_MINUTE, (service, minute, one.requests, one.active, one.peak))
                     connection.execute(_ADD_HOUR, (service, minute // 60, one.requests, one.active, one.peak))
             return True
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self._ids.clear()
             raise ForecastStoreError(f"{self.path} cannot be written: {error}") from None
 
     def prune(self, minute: int) -> None:
-        """Forget what is older than is kept, of ``minute`` being now.  Raises ForecastStoreError."""
+        """Forget what is older than is kept, of ``minute`` being now: of the oldest as much as two hours, so that a clock that is wrong for
+        a while, asked once an hour, takes no more with it.  Raises ForecastStoreError."""
         try:
             with self._connection as connection:
-                connection.execute("DELETE FROM minutes WHERE at < ?", (minute - MINUTES_KEPT,))
-                connection.execute("DELETE FROM hours WHERE at < ?", (minute // 60 - HOURS_KEPT,))
-        except sqlite3.Error as error:
+                for table, least, most in (
+                    ("minutes", minute - MINUTES_KEPT, 120),
+                    ("hours", minute // 60 - HOURS_KEPT, 2),
+                ):
+                    connection.execute(
+                        f"DELETE FROM {table} WHERE at < min(?, (SELECT min(at) FROM {table}) + ?)", (least, most)
+                    )
+        except _ERRORS as error:
             raise ForecastStoreError(f"{self.path} cannot be written: {error}") from None
 
     def hours(self, service: str, since: int, until: int) -> list[Hour]:
         """What is known of ``service`` from the hour ``since`` (1970's first is 0) until before ``until``.  Raises ForecastStoreError."""
         try:
-            rows = self._connection.execute(
-                "SELECT at, minutes, requests, active FROM hours WHERE at >= ? AND at < ? AND minutes >= ?"
-                " AND service = (SELECT id FROM services WHERE name = ?) ORDER BY at",
-                (since, until, WHOLE, service),
-            ).fetchall()
-        except sqlite3.Error as error:
+            rows = self._connection.execute(_HOURS, (since, until, WHOLE, service)).fetchall()
+        except _ERRORS as error:
             raise ForecastStoreError(f"{self.path} cannot be read: {error}") from None
         return [Hour(at, requests / minutes / 60, active / minutes) for at, minutes, requests, active in rows]
 
@@ -115,7 +127,7 @@ class ForecastStore:
         """Names of those that something is known of, sorted.  Raises ForecastStoreError."""
         try:
             return [name for (name,) in self._connection.execute("SELECT name FROM services ORDER BY name")]
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise ForecastStoreError(f"{self.path} cannot be read: {error}") from None
 
     def close(self) -> None:
@@ -131,7 +143,7 @@ class ForecastStore:
         return found
 
     def _opened(self) -> sqlite3.Connection:
-        is_new = not os.path.exists(self.path)
+        is_new = not os.path.exists(self.path) or os.path.getsize(self.path) == 0  # as one is left that had no room
         if not is_new and (reason := _unusable(self.path)):
             if not reason.is_broken:
                 raise OSError(reason.said)
@@ -139,12 +151,12 @@ class ForecastStore:
             os.rename(self.path, self.set_aside)
             is_new = True
         if is_new:
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
         connection = sqlite3.connect(self.path, timeout=2.0, check_same_thread=False)
         if is_new:
             connection.executescript(
-                f"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-                f"BEGIN; {_TABLES} COMMIT;"
+                f"PRAGMA auto_vacuum = INCREMENTAL; BEGIN; {_TABLES}"
+                f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
             )
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
@@ -163,7 +175,10 @@ def _unusable(path: str) -> _Reason | None:
             [application] = connection.execute("PRAGMA application_id").fetchone()
             [version] = connection.execute("PRAGMA user_version").fetchone()
             [health] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if (application, version) != (APPLICATION, VERSION):
+            [tables] = connection.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name IN ('services', 'minutes', 'hours')"
+            ).fetchone()
+            if (application, version, tables) != (APPLICATION, VERSION, 3):
                 return _Reason("it is no store of forecasts of this version", True)
             if health != "ok":
                 return _Reason(health, True)
@@ -173,7 +188,7 @@ def _unusable(path: str) -> _Reason | None:
             connection.close()
     except sqlite3.OperationalError as error:  # it is locked, or read-only
         return _Reason(str(error), False)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         return _Reason(str(error), True)
     return None
 

@@ -5,8 +5,9 @@ the store (``forecast_store``), and at the end of an hour what it had goes to tw
 requests a second and one for exchanges under way.  After a start they are taught from the store.  All of that is in a thread, one thing
 after another: a disk that stalls, or many services, hold up nothing else.
 
-Time is that of the wall, as seasons are.  A clock that jumps makes hours that are counted in part, which are left out, or twice, which are
-added up; nothing is deleted before the clock has gone on for an hour without a jump.
+Time is that of the wall, as seasons are.  A clock that jumps makes hours that are counted in part, which are left out, or twice, of
+which the mean counts; what was learned of hours that are yet to come is forgotten when it is set right.  Nothing is deleted before the
+clock has gone on for an hour without a jump, and then as much as two hours in each.
 """
 
 from __future__ import annotations
@@ -191,7 +192,10 @@ class Forecasting:
         async def work() -> None:
             if before is not None:
                 await asyncio.gather(before, return_exceptions=True)
-            await asyncio.to_thread(what, *arguments)
+            try:
+                await asyncio.to_thread(what, *arguments)
+            except Exception as error:  # noqa: BLE001 - a bug here is told, and what comes next is done
+                self._log.error("forecasting failed", error=repr(error))
             if self._following:
                 self._follow()
 
@@ -218,23 +222,31 @@ class Forecasting:
 
     def _write(self, minute: int, rows: Sequence[Minute], is_hour: bool, is_old: bool) -> None:
         store, spec = self._store, self._spec
-        if store is None and spec is not None:  # it could not be opened: it is tried again each minute
+        is_late = store is None and spec is not None
+        if store is None and spec is not None:  # it could not be opened, or written: it is tried again each minute
             self._try(partial(self._open_at, spec.store))
             store = self._store
         if store is None or not self._try(partial(store.add, minute, rows)):
             self.losses += 1
+            if store is not None:
+                store.close()  # if it is broken, who opens it next finds that
+                self._store = None
             return
         if is_old:
             self._try(partial(store.prune, minute))
-        if is_hour:
+        if is_hour or is_late:
             for name, series in self._series.items():
-                self._teach(series, name, minute // 60 + 1)
+                self._teach(series, name, minute // 60 + is_hour)
 
     def _teach(self, series: _Series, name: str, until: int) -> None:
         """What the store has of ``name`` before the hour ``until``, and was not taught yet."""
         store = self._store
         if store is not None:
-            for hour in self._try(partial(store.hours, name, series.rate.last + 1, until)) or ():
+            is_back = series.rate.last >= until  # the clock has gone back: what it was taught of then is forgotten
+            found = self._try(partial(store.hours, name, 0 if is_back else series.rate.last + 1, until))
+            if is_back and found:
+                series.rate, series.active = Forecaster(), Forecaster()
+            for hour in found or ():
                 series.learn(hour)
         series.look_ahead()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from fastgw.policy.forecast import Forecaster
 from fastgw.server.forecast_store import HOURS_KEPT, MINUTES_KEPT, ForecastStore, ForecastStoreError, Hour, Minute
 
 MINUTE = 28_000_000  #: since 1970; the first of an hour is 28_000_020
@@ -54,6 +57,24 @@ def test_a_minute_that_comes_twice_is_added_up(path: str) -> None:
     store.close()
 
 
+def test_an_hour_that_a_clock_has_twice_is_the_mean_of_both(path: str) -> None:
+    store = ForecastStore(path)
+    filled(store, 28_000_020, 60, requests=60)
+    filled(store, 28_000_020, 60, requests=180)
+    assert store.hours("a", 0, 1 << 40) == [Hour(28_000_020 // 60, 2.0, 2.0)]
+    store.close()
+
+
+def test_of_two_gateways_at_one_store_the_mean_counts(path: str) -> None:
+    one, other = ForecastStore(path), ForecastStore(path)
+    for minute in range(28_000_020, 28_000_060):
+        one.add(minute, [Minute("a", 60, 2.0, 5)])
+        other.add(minute, [Minute("a", 180, 4.0, 5)])
+    assert one.hours("a", 0, 1 << 40) == other.hours("a", 0, 1 << 40) == [Hour(28_000_020 // 60, 2.0, 3.0)]
+    one.close()
+    other.close()
+
+
 def test_what_is_old_is_forgotten(path: str) -> None:
     store = ForecastStore(path)
     filled(store, MINUTE, 1)
@@ -66,12 +87,20 @@ def test_what_is_old_is_forgotten(path: str) -> None:
     store.close()
 
 
+def test_a_clock_that_is_a_year_ahead_for_an_hour_forgets_two_hours(path: str) -> None:
+    store = ForecastStore(path)
+    filled(store, 28_000_020, 300)
+    store.prune(28_000_020 + 365 * 1440)
+    assert (_count(store, "minutes"), _count(store, "hours")) == (2 * 180, 2 * 3)
+    store.close()
+
+
 def _count(store: ForecastStore, table: str) -> int:
     [found] = store._connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(found)
 
 
-@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"x" * 5000, b""])
+@pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\0" + b"x" * 5000])
 def test_a_file_that_is_none_is_set_aside(path: str, content: bytes) -> None:
     Path(path).write_bytes(content)
     store = ForecastStore(path)
@@ -81,6 +110,89 @@ def test_a_file_that_is_none_is_set_aside(path: str, content: bytes) -> None:
     Path(path).write_bytes(content)
     store = ForecastStore(path)
     assert store.set_aside == path + ".broken.2"
+    store.close()
+
+
+def test_an_empty_file_as_a_full_disk_leaves_it_is_begun(path: str) -> None:
+    Path(path).touch()
+    store = ForecastStore(path)
+    filled(store, MINUTE, 1)
+    assert not store.set_aside and store.services() == ["a", "b"]
+    store.close()
+
+
+def test_one_without_its_tables_is_set_aside(path: str) -> None:
+    store = ForecastStore(path)
+    store._connection.execute("DROP TABLE hours")
+    store.close()
+    store = ForecastStore(path)
+    assert store.set_aside
+    filled(store, MINUTE, 1)
+    store.close()
+
+
+@pytest.mark.parametrize("column", ["at", "minutes", "requests", "active", "peak"])
+@pytest.mark.parametrize("value", ["'x'", "x'00ff'", "-5", "9e999", "9223372036854775807"])
+def test_an_hour_with_values_that_are_none_is_left_out(path: str, column: str, value: str) -> None:
+    store = ForecastStore(path)
+    with store._connection as connection:
+        connection.execute("INSERT INTO services VALUES (1, 'a')")
+        connection.executemany("INSERT INTO hours VALUES (1, ?, 60, 3600, 120.0, 5)", [(100,), (101,)])
+        connection.execute(f"UPDATE hours SET {column} = {value} WHERE at = 101")
+    forecaster = Forecaster()
+    for one in store.hours("a", 0, 1000):
+        forecaster.note(one.at, one.rate)
+        forecaster.note(one.at + 1, one.active)
+    assert store.hours("a", 0, 101) == [Hour(100, 1.0, 2.0)]
+    store.close()
+
+
+def test_no_page_and_no_end_is_more_than_a_store_that_is_set_aside(path: str) -> None:
+    """Whatever is written over it: it is set aside, cannot be used, or what is left of it can be read and written."""
+    store = ForecastStore(path)
+    filled(store, 28_000_020, 60)
+    store.close()
+    whole = Path(path).read_bytes()
+    chance = random.Random(17)
+    hurt = [
+        whole[:at] + fill + whole[at + len(fill) :]
+        for at in range(0, len(whole), 4096)
+        for fill in (bytes(4096), b"\xff" * 4096)
+    ]
+    hurt += [whole[:at] for at in range(1, len(whole), 1500)]
+    for _ in range(60):
+        one = bytearray(whole)
+        for _ in range(chance.randrange(1, 8)):
+            one[chance.randrange(len(whole))] = chance.randrange(256)
+        hurt.append(bytes(one))
+    hurt.append(whole.replace(b"CREATE TABLE minutes", b"CREA\x8bE TABLE minutes"[:20]))
+    for content in hurt:
+        for left in Path(path).parent.iterdir():
+            left.unlink()
+        Path(path).write_bytes(content)
+        try:
+            store = ForecastStore(path)
+        except ForecastStoreError:
+            continue
+        with contextlib.suppress(ForecastStoreError):
+            for name in store.services():
+                store.hours(name, 0, 1 << 40)
+            filled(store, MINUTE, 1)
+            store.prune(MINUTE)
+        store.close()
+
+
+def test_a_full_disk_is_said_and_over_when_there_is_room(path: str) -> None:
+    store = ForecastStore(path)
+    filled(store, 28_000_020, 30)
+    [pages] = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLITE_FULL, as of a disk
+    many = [Minute(f"service {number}", 1, 1.0, 1) for number in range(1000)]
+    with pytest.raises(ForecastStoreError, match="full"):
+        store.add(28_000_050, many)
+    assert store.services() == ["a", "b"] and len(store.hours("a", 0, 1 << 40)) == 1  # nothing of it is there
+    store._connection.execute("PRAGMA max_page_count = 100000")
+    assert store.add(28_000_050, many)
     store.close()
 
 

@@ -280,3 +280,98 @@ def test_what_follows_is_found_in_the_services() -> None:
         NS(name="both", pool=NS(warm=AS_FORECAST), admission=learned),
     ]
     assert following(services) == {"w": ["warm"], "both": ["warm", "start"]}
+
+
+@pytest.mark.parametrize("jump", [365 * 86_400, 7 * 86_400])
+def test_a_clock_that_jumped_ahead_and_is_set_right_does_not_end_learning(tmp_path: Path, jump: int) -> None:
+    rig = Rig(tmp_path)
+    filled(rig.store, 60)
+
+    async def story() -> None:
+        forecasting = rig.make()
+        forecasting.keep(rig.spec(), ["a"])
+        await settled(forecasting)
+        rig.wall += jump
+        for _ in range(3):
+            rig.pass_by(forecasting, 3600)
+            await settled(forecasting)
+        rig.wall -= jump
+        rig.pass_by(forecasting, 3 * 3600)
+        await settled(forecasting)
+        found = forecasting.of("a")
+        assert found is not None and found["hours"] >= 56  # two hours are pruned in each of a wrong clock
+        assert found["concurrency"][0]["at"] > "2024-10-04T04"  # of the hours that come, by the clock as it is
+        assert found["concurrency"][0]["at"] < "2024-10-04T08"
+        forecasting.close()
+
+    run(story())
+
+
+def test_a_store_that_breaks_while_it_is_in_use_is_set_aside(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    filled(rig.store, 60)
+
+    async def story() -> None:
+        forecasting = rig.make()
+        forecasting.keep(rig.spec(), ["a"])
+        await settled(forecasting)
+        rig.pass_by(forecasting, 60)
+        await settled(forecasting)
+        with open(rig.store, "r+b") as file:
+            file.write(b"\xff" * os.path.getsize(rig.store))
+        rig.pass_by(forecasting, 60)
+        await settled(forecasting)
+        assert "malformed" in forecasting.problem or "not a database" in forecasting.problem
+        rig.pass_by(forecasting, 60)
+        await settled(forecasting)
+        assert not forecasting.problem and forecasting.losses == 1
+        found = forecasting.of("a")
+        assert found is not None and found["hours"] == 60  # what was learned is known
+        forecasting.close()
+
+    run(story())
+    assert Path(rig.store + ".broken").exists()
+    assert rig.events() == [
+        "forecasts are not kept",
+        "the store of forecasts was set aside, and a new one begun",
+        "forecasts are kept again",
+    ]
+
+
+def test_a_store_that_can_be_opened_later_is_learned_from_then(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    filled(rig.store, 60)
+
+    def fails(path: str) -> ForecastStore:
+        raise ForecastStoreError("it is locked")
+
+    async def story() -> None:
+        rig.opened = fails
+        forecasting = rig.make()
+        forecasting.keep(rig.spec(), ["a"])
+        await settled(forecasting)
+        rig.opened = ForecastStore
+        rig.pass_by(forecasting, 130)
+        await settled(forecasting)
+        found = forecasting.of("a")
+        assert found is not None and found["hours"] == 60
+        forecasting.close()
+
+    run(story())
+
+
+def test_what_nobody_has_foreseen_is_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    def fails(path: str) -> ForecastStore:
+        raise RuntimeError("a bug")
+
+    async def story() -> None:
+        rig.opened = fails
+        forecasting = rig.make()
+        forecasting.keep(rig.spec(), ["a"])
+        await settled(forecasting)
+        forecasting.close()
+
+    run(story())
+    assert rig.events() == ["forecasting failed"]
