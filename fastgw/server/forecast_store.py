@@ -110,7 +110,8 @@ class ForecastStore:
                     ("hours", minute // 60 - HOURS_KEPT, 2),
                 ):
                     connection.execute(
-                        f"DELETE FROM {table} WHERE at < min(?, (SELECT min(at) FROM {table}) + ?)", (least, most)
+                        f"DELETE FROM {table} WHERE at < min(?, (SELECT min(at) FROM {table}) + ?)",  # nosec B608: of two names
+                        (least, most),
                     )
         except _ERRORS as error:
             raise ForecastStoreError(f"{self.path} cannot be written: {error}") from None

@@ -193,7 +193,12 @@ class TestSums:
 
 class TestAlerts:
     #: What a slow machine may tell of itself.
-    SLOWNESS = frozenset(("FastgwLoopLate", "FastgwWorkerStalled", "FastgwServiceSlow"))
+    SLOWNESS = frozenset(
+        (
+            *("FastgwLoopLate", "FastgwWorkerStalled", "FastgwServiceSlow"),
+            "FastgwUsageEstimated",  # of the stream that breaks off: a fifth of all tokens, or not, by when it is scraped
+        )
+    )
     #: Not seen here: what makes each of them happen is a test of its own, and fastgw.rules.test.yml has the rule itself.
     UNSEEN = frozenset(
         (
