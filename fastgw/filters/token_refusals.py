@@ -52,10 +52,15 @@ def refuse(
     if one.unit == AT_ONE_TIME:
         detail = f"as many requests are under way as may be, {one.kind.text}"
         raise DownstreamError(429, "too_many_requests", detail, reason=f"{detail}: {reason}", headers=headers)
+    if one.shared is not None and tabs[slowest].is_awaited:  # no budget is spent, so who is told to come back may
+        detail = (
+            f"what this gateway holds of {one.kind.text} is spent, and it has asked for more; try again in {seconds} s"
+        )
+        raise DownstreamError(429, "rate_limit_exceeded", detail, reason=f"{detail}: {reason}", headers=headers)
     if one.unit == COST:
         word = one.kind.word
         back = f"; the next {word} begins in {seconds} s" if word else f"; some of it is back in {seconds} s"
-        detail = f"the budget of {shown(one.burst, COST)} is spent{back}"
+        detail = f"the budget of {shown(one.kind.rate.burst, COST)} is spent{back}"
         raise DownstreamError(429, "insufficient_quota", detail, reason=f"{detail}: {reason}", headers=headers)
     amount = "" if one.unit == REQUESTS else f", and this request is counted as {tabs[slowest].needs}"
     detail = f"the limit of {one.kind.text} is reached{amount}; try again in {seconds} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Final
 
 from fastgw.config.spec import ShutdownSpec
@@ -39,7 +40,9 @@ class Stopping:
         return self.done
 
     def finish(self, status: int) -> None:
-        """All is done."""
+        """All is done, but perhaps a load in a thread, which nobody waits for any more."""
+        if (compiler := sys.modules.get("fastgw.wasm.compiler")) is not None:  # where there are modules to compile
+            compiler.CHILDREN.end()
         if not self.done.done():
             self.done.set_result(status)
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 import hashlib
 import pickle  # nosec B403: between this process and its child, which runs what is in this file
 import sys
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastgw.wasm.guest import WasmGuest
 from fastgw.wasm.program import WasmBounds, WasmProgram, WasmRuntime, refusal
 from fastgw.wasm.sections import Sections, read_sections
 from fastgw.wasm.shared import SharedData
 from fastgw.wasm.traps import WasmError, WasmTrap
+
+if TYPE_CHECKING:
+    import subprocess  # nosec B404: as below
 
 WITHIN: Final = 30.0  #: seconds to compile a module and try it
 _MEMORY_MAX: Final = 2 << 30  #: bytes that may be written meanwhile
@@ -33,6 +36,49 @@ _IS_INTERPRETED: Final = " ".join(
 )
 
 _kept: dict[bytes, Compiled] = {}
+
+
+class Children:
+    """Processes in which something is compiled now."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_over = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
+    def ask(self, command: list[str], data: bytes, seconds: float) -> tuple[bytes, bytes, int]:
+        """Run one; return what it has said on both of its outputs, and how it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than so many ``seconds``.
+            WasmError: nothing is compiled any more.
+        """
+        import subprocess  # nosec B404: this file, without a shell; here, as few configurations have modules
+
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:  # nosec B603: our own words
+            self._running.add(process)
+            try:
+                if self._is_over:
+                    raise WasmError("is not compiled: the gateway ends")
+                said, complained = process.communicate(data, seconds)
+            finally:
+                process.kill()  # one that has ended is left alone
+                self._running.discard(process)
+        return said, complained, process.returncode
+
+    def end(self) -> None:
+        """End them, and those that may come: who compiles for a gateway that ends would hold it up."""
+        self._is_over = True
+        for process in tuple(self._running):
+            process.kill()
+
+
+CHILDREN: Final = Children()  #: those of this process
 
 
 class ToCompile(NamedTuple):
@@ -73,19 +119,18 @@ def compiled(asked: ToCompile) -> Compiled:
 
 
 def _compiled_apart(asked: ToCompile) -> Compiled:
-    import subprocess  # nosec B404: this file, without a shell; here, as few configurations have modules
+    import subprocess  # nosec B404: as above
 
-    command = [sys.executable, "-m", "fastgw.wasm.compiler"]
     try:
-        done = subprocess.run(  # nosec B603: our own words
-            command, input=pickle.dumps(asked), capture_output=True, timeout=WITHIN, check=False
+        answer, complained, code = CHILDREN.ask(
+            [sys.executable, "-m", "fastgw.wasm.compiler"], pickle.dumps(asked), WITHIN
         )
     except subprocess.TimeoutExpired:
         raise WasmError(f"is not compiled within {WITHIN:.0f} s") from None
-    if done.returncode or not done.stdout:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise WasmError(f"cannot be compiled: {said[-1] if said else f'the compiler ended with {done.returncode}'}")
-    found = pickle.loads(done.stdout)  # nosec B301: as above
+    if code or not answer:
+        said = complained.decode("utf-8", "replace").strip().splitlines()
+        raise WasmError(f"cannot be compiled: {said[-1] if said else f'the compiler ended with {code}'}")
+    found = pickle.loads(answer)  # nosec B301: as above
     if isinstance(found, str):
         raise WasmError(found)
     compiled: Compiled = found

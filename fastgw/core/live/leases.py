@@ -107,6 +107,11 @@ class Lease:
         """Is it refused only because nobody can be asked?"""
         return self._how == _REFUSED and not self._is_there and not self.rate.wait(self.time, self.now, self.needs)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Is it refused only because more has been asked for, and is not here yet?"""
+        return self._how == _REFUSED and self._is_there and not self.rate.wait(self.time, self.now, self.needs)
+
     def look(self) -> bool:
         """See ``tabs.Bucket``."""
         seen = self._seen = read(self._board, self._table, self.places.lease, self._clock)

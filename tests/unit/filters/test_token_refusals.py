@@ -30,8 +30,8 @@ class Tab(SimpleNamespace):
     __eq__ = object.__eq__
 
 
-def tab(*, is_gone: bool = False) -> Any:
-    return Tab(needs=7, is_gone=is_gone, unit="tokens", burst=5, left=1, whole=SECOND)
+def tab(*, is_gone: bool = False, is_awaited: bool = False) -> Any:
+    return Tab(needs=7, is_gone=is_gone, is_awaited=is_awaited, unit="tokens", burst=5, left=1, whole=SECOND)
 
 
 def test_the_slowest_of_those_that_refuse_is_told() -> None:
@@ -48,6 +48,13 @@ def test_nothing_is_known_where_all_that_refuse_are_gone() -> None:
     with pytest.raises(DownstreamError):
         refuse(exchange(), "l", limits, tabs, tabs, 0.0, is_dry=False)
     refuse(exchange(), "l", limits, tabs, tabs, 0.0, is_dry=True)
+
+
+def test_who_waits_for_a_part_of_a_budget_may_come_back() -> None:
+    limits, tabs = [limit(SECOND, "cost", shared=object())], [tab(is_awaited=True)]
+    with pytest.raises(DownstreamError, match="it has asked for more; try again in 1 s") as raised:
+        refuse(exchange(), "l", limits, tabs, tabs, 0.0, is_dry=False)
+    assert raised.value.code == "rate_limit_exceeded"
 
 
 def test_of_places_nobody_is_told_how_much_is_left() -> None:

@@ -193,6 +193,29 @@ def test_gateways_share_what_there_is_in_a_day(seat: Seat, clock: Clock, asked: 
     days.end()
 
 
+def test_a_budget_is_not_called_spent_while_a_part_of_it_is_asked_for(
+    seat: Seat,  # noqa: F811
+    clock: Clock,  # noqa: F811
+    asked: list[Ask],  # noqa: F811
+) -> None:
+    days = Days(clock, (*said(1000, MONTH, unit="cost"), ("block", 10)))
+    edge = days.worker(seat, CLUSTER)
+    lending = Lending(seat, edge, clock, asked)
+    assert statuses(ask(edge, 40, (30, 47))) == [200]  # 500 millionths are owed, more than a block
+    early = ask(edge, 40)
+    assert statuses(early) == [429] and fields(early)["retry-after"] == "1"
+    assert b"rate_limit_exceeded" in early and b"it has asked for more; try again in 1 s" in early
+    assert lending.lend() == [(500, 10)]
+    [name] = lending.shared
+    lending.shared[name].full_at += 490  # others
+    assert statuses(ask(edge, 0, (1, 0))) == [200]
+    lending.lend()
+    spent = ask(edge, 40)
+    assert statuses(spent) == [429] and b"insufficient_quota" in spent
+    assert b"the budget of 0.001 is spent; the next month begins in 60 s" in spent
+    days.end()
+
+
 def test_who_ends_in_the_next_day_asks_for_nothing_of_the_last(seat: Seat, clock: Clock, asked: list[Ask]) -> None:  # noqa: F811
     days = Days(clock, (*said(100, DAY), ("block", 10)))
     edge = days.worker(seat, CLUSTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,14 @@ from tests.unit.server.stage import TEXT
 from tests.unit.server.worker_stage import Play, Stage, Story
 
 ADDRESS = "127.0.0.1:0"
+
+
+@pytest.fixture(autouse=True)
+def compiling() -> Iterator[None]:
+    """A gateway that has ended compiles no module any more; the process of the tests goes on."""
+    yield
+    if (compiler := sys.modules.get("fastgw.wasm.compiler")) is not None:
+        compiler.CHILDREN = compiler.Children()
 
 
 class Place(WorkerProcess):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -168,3 +169,20 @@ def test_a_successor_goes_on_with_what_is_registered(file: Path, capsys: pytest.
             await worker.expect(Drain)
 
     play(story, file, capsys)
+
+
+def test_a_module_that_is_compiled_holds_up_no_end(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+    children = SimpleNamespace(end=lambda: ended.append(True))
+    compiler = SimpleNamespace(CHILDREN=children, Children=lambda: children)
+    monkeypatch.setitem(sys.modules, "fastgw.wasm.compiler", compiler)  # type: ignore[arg-type]
+
+    async def story(stage: Stage) -> None:
+        done = done_of(stage)
+        stage.control.stopping.stop_now()
+        assert done.result() == 0
+
+    play(story, file, capsys)
+    assert ended

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from fastgw.wasm import compiler as module
-from fastgw.wasm.compiler import Compiled, ToCompile, compile_here, compiled
+from fastgw.wasm.compiler import Children, Compiled, ToCompile, compile_here, compiled
 from fastgw.wasm.traps import WasmError
+from tests.support.gateway import wait_until
 from tests.support.wasm import BOUNDS, binary, runtime, text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,10 +98,29 @@ def test_a_process_that_takes_too_long_or_dies_is_said(monkeypatch: pytest.Monke
     def late(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("x", 1)
 
-    monkeypatch.setattr(subprocess, "run", late)
+    monkeypatch.setattr(module.CHILDREN, "ask", late)
     with pytest.raises(WasmError, match="is not compiled within 30 s"):
         compiled(asked(b"late"))
-    died = subprocess.CompletedProcess([sys.executable], -9, b"", b"")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: died)
+    monkeypatch.setattr(module.CHILDREN, "ask", lambda *_: (b"", b"", -9))
     with pytest.raises(WasmError, match="the compiler ended with -9"):
         compiled(asked(b"died"))
+
+
+def test_the_end_of_a_gateway_waits_for_no_compiler() -> None:
+    children, failed = Children(), []
+    endless = [sys.executable, "-c", "import sys; sys.stdin.read(); sys.stdin.close(); import time; time.sleep(100)"]
+    thread = Thread(target=lambda: failed.append(children.ask(endless, b"", 60.0)))
+    thread.start()
+    wait_until(lambda: children.count == 1, what="it runs")
+    children.end()
+    thread.join(10)
+    assert not thread.is_alive() and failed[0][2] == -signal.SIGKILL and children.count == 0
+    with pytest.raises(WasmError, match="the gateway ends"):
+        children.ask(endless, b"", 60.0)
+
+
+def test_one_that_takes_too_long_is_ended() -> None:
+    children = Children()
+    with pytest.raises(subprocess.TimeoutExpired):
+        children.ask([sys.executable, "-c", "import time; time.sleep(100)"], b"", 0.05)
+    assert children.count == 0
