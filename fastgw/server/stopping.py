@@ -42,7 +42,7 @@ class Stopping:
     def finish(self, status: int) -> None:
         """All is done, but perhaps a load in a thread, which nobody waits for any more."""
         if (compiler := sys.modules.get("fastgw.wasm.compiler")) is not None:  # where there are modules to compile
-            compiler.CHILDREN.end()
+            compiler.COMPILERS.end()
         if not self.done.done():
             self.done.set_result(status)
 

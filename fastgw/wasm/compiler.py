@@ -38,7 +38,7 @@ _IS_INTERPRETED: Final = " ".join(
 _kept: dict[bytes, Compiled] = {}
 
 
-class Children:
+class CompilerProcesses:
     """Processes in which something is compiled now."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Children:
             process.kill()
 
 
-CHILDREN: Final = Children()  #: those of this process
+COMPILERS: Final = CompilerProcesses()  #: those of this process
 
 
 class ToCompile(NamedTuple):
@@ -122,7 +122,7 @@ def _compiled_apart(asked: ToCompile) -> Compiled:
     import subprocess  # nosec B404: as above
 
     try:
-        answer, complained, code = CHILDREN.ask(
+        answer, complained, code = COMPILERS.ask(
             [sys.executable, "-m", "fastgw.wasm.compiler"], pickle.dumps(asked), WITHIN
         )
     except subprocess.TimeoutExpired:

@@ -28,7 +28,7 @@ def compiling() -> Iterator[None]:
     """A gateway that has ended compiles no module any more; the process of the tests goes on."""
     yield
     if (compiler := sys.modules.get("fastgw.wasm.compiler")) is not None:
-        compiler.CHILDREN = compiler.Children()
+        compiler.COMPILERS = compiler.CompilerProcesses()
 
 
 class Place(WorkerProcess):

@@ -175,8 +175,8 @@ def test_a_module_that_is_compiled_holds_up_no_end(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[bool] = []
-    children = SimpleNamespace(end=lambda: ended.append(True))
-    compiler = SimpleNamespace(CHILDREN=children, Children=lambda: children)
+    compilers = SimpleNamespace(end=lambda: ended.append(True))
+    compiler = SimpleNamespace(COMPILERS=compilers, CompilerProcesses=lambda: compilers)
     monkeypatch.setitem(sys.modules, "fastgw.wasm.compiler", compiler)  # type: ignore[arg-type]
 
     async def story(stage: Stage) -> None:

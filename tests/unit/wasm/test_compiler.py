@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from fastgw.wasm import compiler as module
-from fastgw.wasm.compiler import Children, Compiled, ToCompile, compile_here, compiled
+from fastgw.wasm.compiler import CompilerProcesses, Compiled, ToCompile, compile_here, compiled
 from fastgw.wasm.traps import WasmError
 from tests.support.gateway import wait_until
 from tests.support.wasm import BOUNDS, binary, runtime, text
@@ -98,29 +98,29 @@ def test_a_process_that_takes_too_long_or_dies_is_said(monkeypatch: pytest.Monke
     def late(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("x", 1)
 
-    monkeypatch.setattr(module.CHILDREN, "ask", late)
+    monkeypatch.setattr(module.COMPILERS, "ask", late)
     with pytest.raises(WasmError, match="is not compiled within 30 s"):
         compiled(asked(b"late"))
-    monkeypatch.setattr(module.CHILDREN, "ask", lambda *_: (b"", b"", -9))
+    monkeypatch.setattr(module.COMPILERS, "ask", lambda *_: (b"", b"", -9))
     with pytest.raises(WasmError, match="the compiler ended with -9"):
         compiled(asked(b"died"))
 
 
 def test_the_end_of_a_gateway_waits_for_no_compiler() -> None:
-    children, failed = Children(), []
+    compilers, failed = CompilerProcesses(), []
     endless = [sys.executable, "-c", "import sys; sys.stdin.read(); sys.stdin.close(); import time; time.sleep(100)"]
-    thread = Thread(target=lambda: failed.append(children.ask(endless, b"", 60.0)))
+    thread = Thread(target=lambda: failed.append(compilers.ask(endless, b"", 60.0)))
     thread.start()
-    wait_until(lambda: children.count == 1, what="it runs")
-    children.end()
+    wait_until(lambda: compilers.count == 1, what="it runs")
+    compilers.end()
     thread.join(10)
-    assert not thread.is_alive() and failed[0][2] == -signal.SIGKILL and children.count == 0
+    assert not thread.is_alive() and failed[0][2] == -signal.SIGKILL and compilers.count == 0
     with pytest.raises(WasmError, match="the gateway ends"):
-        children.ask(endless, b"", 60.0)
+        compilers.ask(endless, b"", 60.0)
 
 
 def test_one_that_takes_too_long_is_ended() -> None:
-    children = Children()
+    compilers = CompilerProcesses()
     with pytest.raises(subprocess.TimeoutExpired):
-        children.ask([sys.executable, "-c", "import time; time.sleep(100)"], b"", 0.05)
-    assert children.count == 0
+        compilers.ask([sys.executable, "-c", "import time; time.sleep(100)"], b"", 0.05)
+    assert compilers.count == 0
