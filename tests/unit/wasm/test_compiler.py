@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from fastgw.wasm import compiler as module
-from fastgw.wasm.compiler import CompilerProcesses, Compiled, ToCompile, compile_here, compiled
+from fastgw.wasm.compiler import Compiled, CompilerProcesses, ToCompile, compile_here, compiled
 from fastgw.wasm.traps import WasmError
 from tests.support.gateway import wait_until
 from tests.support.wasm import BOUNDS, binary, runtime, text
