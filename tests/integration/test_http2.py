@@ -12,13 +12,13 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import h2.connection
 import h2.events
 import httpx2
 import pytest
 
+from tests.support.asking import together
 from tests.support.certificates import Authority
 from tests.support.gateway import GatewayProcess, simple_config, wait_until
 from tests.support.tls import secure
@@ -108,12 +108,13 @@ def client(gateway: Gateway, service: Service, authority: Authority, pair: tuple
         yield made
 
 
-def test_alpn_chooses(client: httpx2.Client) -> None:
+def test_alpn_chooses(client: httpx2.Client, authority: Authority) -> None:
     answer = client.post("/up", content=BIG)
     assert answer.http_version == "HTTP/2"
     assert answer.json()["length"] == len(BIG)
-    with ThreadPoolExecutor(20) as threads:
-        assert list(threads.map(lambda _: client.get("/").status_code, range(20))) == [200] * 20
+    options = {"http2": True, "verify": authority.client(), "headers": {"host": "edge.test"}}
+    found = together(20, str(client.base_url), "/", **options)
+    assert [(one.status_code, one.http_version) for one in found] == [(200, "HTTP/2")] * 20
 
 
 def test_a_connection_is_for_what_its_certificate_is_good_for(client: httpx2.Client) -> None:

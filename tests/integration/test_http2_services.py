@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.support.asking import together
 from tests.support.certificates import Authority
 from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.ports import accepts, free_port
@@ -61,14 +61,6 @@ def ports(tmp_path: Path, pair: tuple[str, str]) -> Iterator[tuple[int, int]]:
             one.wait(10)
 
 
-def again(ask: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """Once more where two threads of the client have taken one number for their streams, which its HTTP/2 does at times."""
-    try:
-        return ask()
-    except httpx2.LocalProtocolError:
-        return ask()
-
-
 def test_any_to_any(
     gateway: Callable[..., GatewayProcess],
     ports: tuple[int, int],
@@ -85,9 +77,8 @@ def test_any_to_any(
                 assert (sent.status_code, sent.content == BIG) == (200, True)
                 assert client.head(f"/{name}/big").headers["content-length"] == str(len(BIG))
                 assert client.get(f"/{name}/nothing").status_code == 404
-            with ThreadPoolExecutor(16) as threads:
-                answers = list(threads.map(lambda _: again(lambda: client.get("/plain/big")), range(16)))
-            assert all(one.content == BIG for one in answers)
+        answers = together(16, running.base_url, "/plain/big", http1=not is_http2, http2=is_http2)
+        assert len(answers) == 16 and all(one.content == BIG for one in answers)
     refused = httpx2.get(f"{running.base_url}/other/x")
     assert (refused.status_code, refused.json()["type"]) == (502, "urn:fastgw:error:connect_failed")
     found = running.admin("/status")["services"]["plain"]["endpoints"][f"127.0.0.1:{plain}"]
